@@ -473,7 +473,7 @@ def test_signatures_give_the_order_of_sorted_tuples_on_larger_graphs(partitions,
             patch.setattr(signatures, "MAX_SHARE", share)
             patch.setattr(general, "_are_singletons", lambda *given: False)
             order = wis.removal_order(
-                canonical, "gwis", partitions=partitions, walk_length=2, count=70
+                canonical, "gwis", partitions=partitions, walk_length=2, count=150
             )
             orders.append(order.edges)
     assert torch.equal(*orders)

@@ -36,7 +36,8 @@ FAR = 1 << 40
 LOOK_AT_A_TIME = 512
 """Edges whose rows of bits are in memory at once: 1 MiB for n = 2^14."""
 KEPT_LIMITS = 12
-"""Limits whose vertices of low value are kept: more take longer to update when values fall."""
+"""Limits whose vertices of low value are kept. More take longer to update when values fall, fewer
+are listed anew more often: R-MAT 14 takes 3.01 s with 6 and 2.97 with 12."""
 
 
 class TwoWisChanges:
@@ -50,6 +51,7 @@ class TwoWisChanges:
         around: For each vertex its neighbours.
         value: For each vertex its value, and for n, which stands for none, one above all.
         witness: For each edge its lowest common neighbour when last looked at, n if unknown.
+        degree: For each vertex its number of neighbours, asked for more often than it changes.
         low: For some limits, the vertices with a value below limit + 2.
         is_dense: Whether common neighbours are sought among these.
     """
@@ -115,6 +117,7 @@ class TwoWisChanges:
         if limit == WHOLE or not self.is_dense:
             return list(self.around[i] & self.around[j])
         if limit not in self.low:
+            # values only fall, so the vertices of a higher limit hold those of a lower one
             above = min((kept for kept in self.low if kept > limit), default=None)
             pool = range(self.num_nodes) if above is None else self.low[above]
             if len(self.low) >= KEPT_LIMITS:
