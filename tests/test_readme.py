@@ -1,13 +1,11 @@
 """Every line of code that the README shows, run as a reader would run it."""
 
-import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -67,7 +65,7 @@ def test_commands_of_the_readme_run_one_after_the_other(tmp_path, monkeypatch):
 
 
 BLOCKED = """
-import importlib.machinery, json, os, sys, warnings
+import importlib.machinery, sys
 
 class Blocked(importlib.machinery.PathFinder):
     @classmethod
@@ -78,19 +76,7 @@ class Blocked(importlib.machinery.PathFinder):
 sys.meta_path = [
     Blocked if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path
 ]
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import torch_geometric  # seconds of each program
-
-for code, folder in json.loads(sys.argv[1]):
-    if (child := os.fork()) == 0:
-        os.chdir(folder)
-        for number, name in ((1, "stdout"), (2, "stderr")):
-            path = "../" + name + os.path.basename(folder)
-            os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), number)
-        exec(code, {{"__name__": "__main__", "sys": sys}})
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+{code}
 """
 
 
@@ -103,58 +89,33 @@ def modules_of_the_extras():
     return {renamed.get(name, name).replace("-", "_") for name in names} - {"psutil"}  # PyG's own
 
 
-def command(words):
-    return f"from wis_cli.main import run; sys.exit(run({words}))"
+def run_without_extras(code, folder):
+    script = BLOCKED.format(extras=modules_of_the_extras(), code=code)
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
-WITHOUT_EXTRAS = {
-    "python": PYTHON[0],
-    "command": command(shlex.split(COMMANDS[0], comments=True)[1:]),
-    "picture": command(["sparsify", "karate", "--remove", "50%", "--plot", "a.png"]),
-}
-
-
-@pytest.fixture(scope="module")
-def without_extras(tmp_path_factory):
-    """For each program its folder, exit code and outputs, in forks of one process."""
-    place = tmp_path_factory.mktemp("extras")
-    folders = {name: place / name for name in WITHOUT_EXTRAS}
-    for folder in folders.values():
-        folder.mkdir()
-    programs = [(code, str(folders[name])) for name, code in WITHOUT_EXTRAS.items()]
-    script = BLOCKED.format(extras=modules_of_the_extras())
-    words = [sys.executable, "-c", script, json.dumps(programs)]
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    codes = map(int, done.stdout.split())
-    return {
-        name: SimpleNamespace(
-            folder=folders[name],
-            returncode=code,
-            stdout=(place / f"stdout{name}").read_text(),
-            stderr=(place / f"stderr{name}").read_text(),
-        )
-        for name, code in zip(WITHOUT_EXTRAS, codes, strict=True)
-    }
-
-
-def test_first_contact_needs_no_extra(without_extras):
+def test_first_contact_needs_no_extra(tmp_path):
     assert {"pandas", "matplotlib", "sklearn", "ogb", "dask"} <= modules_of_the_extras()
-    done = without_extras["python"]
+    done = run_without_extras(PYTHON[0], tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3
-    done = without_extras["command"]
+    first = shlex.split(COMMANDS[0], comments=True)[1:]
+    done = run_without_extras(f"from wis_cli.main import run; sys.exit(run({first}))", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "karate-sparse.pt" in done.stderr
-    assert (done.folder / "karate-sparse.pt").stat().st_size
+    assert (tmp_path / "karate-sparse.pt").stat().st_size
 
 
-def test_a_missing_extra_is_one_line_with_a_command_that_works_from_a_checkout(without_extras):
-    done = without_extras["picture"]
+def test_a_missing_extra_is_one_line_with_a_command_that_works_from_a_checkout(tmp_path):
+    command = ["sparsify", "karate", "--remove", "50%", "--plot", "a.png"]
+    done = run_without_extras(f"from wis_cli.main import run; sys.exit(run({command}))", tmp_path)
     assert done.returncode == 1
     line = "Error: a picture needs matplotlib: pip install '.[plot]' in a checkout of wis, or else"
     assert done.stderr.startswith(line)
     assert done.stderr.count("\n") == 1
-    assert not list(done.folder.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_python_and_command_line_agree(tmp_path, monkeypatch):
